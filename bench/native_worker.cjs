@@ -42,7 +42,9 @@ async function makeTrainer(model, microBatchTokens) {
     const losses = [];
     for (const prompt of prompts) {
       step += 1;
-      losses.push((await trainer.step(toBatch([prompt]), pairsOf(prompt.order), { ...OPTIMIZER, step })).loss);
+      losses.push(
+        (await trainer.step(toBatch([prompt]), { pairs: pairsOf(prompt.order) }, { ...OPTIMIZER, step })).loss,
+      );
     }
     return { losses };
   };

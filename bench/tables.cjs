@@ -17,7 +17,7 @@ const ROOT = join(__dirname, '..');
 const DOCUMENTS = ['README.md', 'docs/speed.md', 'bench/RESULTS.md'];
 /** The rows of the range table that README.md has. */
 const SUMMARY =
-  /over (transformers in float32|RewardBench's command in float32|transformers, bfloat16|llama\.cpp, q4_0)$/;
+  /small, over transformers in float32$|command in float32$|, in bfloat16, over (transformers(,| in) bfloat16|llama\.cpp, q4_0)$/;
 const DTYPES = ['float32', 'bfloat16'];
 /** Rows of this engine with products in bfloat16: the rival's dtype, the ratio's field, and how the row says it. */
 const BFLOAT16 = ['bfloat16', 'bfloat16Ratio', ', in bfloat16'];

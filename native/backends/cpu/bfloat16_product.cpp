@@ -104,7 +104,8 @@ bool computes_bfloat16_products() {
 #endif
 }
 
-void bfloat16_product(const MatrixProduct& product, ThreadPool& pool, void* workspace) {
+void bfloat16_product([[maybe_unused]] const MatrixProduct& product, [[maybe_unused]] ThreadPool& pool,
+                      [[maybe_unused]] void* workspace) {
   if (!computes_bfloat16_products()) fail("This processor has no instructions for bfloat16 products (AVX512_BF16).");
 #if HWY_TARGETS & HWY_AVX3
   N_AVX3::multiply_pairs(product, pool, static_cast<uint32_t*>(workspace));
