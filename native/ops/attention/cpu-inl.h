@@ -58,6 +58,8 @@ inline void gather_path(const PackedTree& tree, int32_t segment, const ConstTens
 
 // Panels, and what they are multiplied with, are float32 or pairs of bfloat16, told by the template parameter: see
 // FloatPanels (backends/cpu/matrix_tiles-inl.h). A panel of depth d has Panels::units(d) rows of 4-byte numbers.
+// Scores are always float32: exp turns an absolute error of a score, which may be large, into a relative one. Measured
+// on a trained model, they are half of the square error of a reward in bfloat16.
 
 // Panels of B = rows^T, [head_size, path]: for scores and for dP. One panel per kTileColumns positions.
 template <class Panels>

@@ -69,7 +69,7 @@ void head_backward(const AttentionBackward& a, const Segment& segment, QueryRang
     const int64_t width = round_up(block.end_key - block.first_key, kTileColumns);
     const float* q = floats(a.q) + begin * a.q.stride + head * size;
     const float* d_context = floats(a.d_context) + begin * a.d_context.stride + head * size;
-    score_block<Panels>(block, q, a.q.stride, shape.scale, size, s.keys_transposed, s.packed, s.scores, width);
+    score_block<FloatPanels>(block, q, a.q.stride, shape.scale, size, s.keys_transposed, s.packed, s.scores, width);
     score_block<Panels>(block, d_context, a.d_context.stride, 1.0f, size, s.values_panel, s.packed, s.d_scores, width);
     for (int64_t i = 0; i < block.count; ++i) {
       const float* context = floats(a.context) + (begin + i) * a.context.stride + head * size;
@@ -121,7 +121,7 @@ void tree_backward(const AttentionBackward& a, int64_t tree_number, int64_t key_
     const int64_t path = segment.position + segment.length;
     gather_path(tree, number, a.k, offset, size, s.keys);
     gather_path(tree, number, a.v, offset, size, s.values);
-    pack_path_transposed<Panels>(s.keys, path, size, s.keys_transposed);
+    pack_path_transposed<FloatPanels>(s.keys, path, size, s.keys_transposed);
     pack_path_transposed<Panels>(s.values, path, size, s.values_panel);
     pack_path<Panels>(s.keys, path, size, s.keys_panel);
     memset(s.d_keys, 0, static_cast<size_t>(path * size) * sizeof(float));

@@ -69,7 +69,8 @@ template <class Panels>
 void block_forward(const AttentionShape& shape, const QueryBlock& block, const BlockRows& rows, int64_t path,
                    const Scratch& s) {
   const int64_t width = round_up(block.end_key - block.first_key, kTileColumns), size = shape.head_size;
-  score_block<Panels>(block, rows.q, rows.q_stride, shape.scale, size, s.keys_transposed, s.packed, s.scores, width);
+  score_block<FloatPanels>(block, rows.q, rows.q_stride, shape.scale, size, s.keys_transposed, s.packed, s.scores,
+                           width);
   for (int64_t i = 0; i < block.count; ++i) {
     const RowSum row = exponentiate_row<Panels>(s.scores + i * width, block.first_key,
                                                 block.first_visible(i, shape.window) - block.first_key,
@@ -135,7 +136,7 @@ void forward_with(const AttentionForward& a, Context& context) {
                               const int64_t path = segment.position + segment.length;
                               gather_path(tree, number, a.k, key_value_head * size, size, s.keys);
                               gather_path(tree, number, a.v, key_value_head * size, size, s.values);
-                              pack_path_transposed<Panels>(s.keys, path, size, s.keys_transposed);
+                              pack_path_transposed<FloatPanels>(s.keys, path, size, s.keys_transposed);
                               pack_path<Panels>(s.values, path, size, s.values_panel);
                               group_forward<Panels>(a, segment, queries, key_value_head * group, group, path, s);
                             });
