@@ -200,7 +200,9 @@ void check_attention(const Problem& p) {
   check_products("context", kOutputs, out[0], plain.context, exact.context);
   check_products("log_sum_exp", kOutputs, out[1], plain.log_sum_exp, exact.log_sum_exp);
   // A query that sees itself alone has dP = D exactly, and their difference is the rounding of both.
-  const double canceling = p.shape.window == 1 ? std::sqrt(p.shape.head_size) * largest(exact.dv) : 0;
+  // In bfloat16 so has a head of one channel: nothing averages the rounding of dP, which D does not share.
+  const bool cancels = p.shape.window == 1 || (tested_precision() == DType::bfloat16 && p.shape.head_size == 1);
+  const double canceling = cancels ? std::sqrt(p.shape.head_size) * largest(exact.dv) : 0;
   check_products("dq", kGradients, out[2], plain.dq, exact.dq, canceling);
   check_products("dk", kGradients, out[3], plain.dk, exact.dk, canceling);
   check_products("dv", kGradients, out[4], plain.dv, exact.dv);
