@@ -94,8 +94,8 @@ class CpuBackend : public Backend {
              1}};
   }
   Operations& operations() override { return operations_; }
-  // Activations, norms, softmax and sums stay float32 where products are computed in bfloat16: that costs little time,
-  // and leaves a third of the error.
+  // Activations, norms, attention's scores, softmax and sums stay float32 where products are computed in bfloat16. That
+  // costs little time, and leaves less than half of the error (bench/RESULTS.md).
   bool computes_in(DType precision) const override {
     return precision == DType::float32 || precision == DType::bfloat16;
   }
